@@ -28,7 +28,10 @@ export interface Mesh {
   releaseInbound(address: ListenAddress): void
   readonly clock: Clock
   readonly log: Logger
-  /** Settles when the control plane has answered for the first time, or the last good state was loaded. */
+  /**
+   * Settles when the control plane has answered for the first time, or the last good state was loaded. As nobody is asked
+   * before the first look-up, it settles without an answer when there was none.
+   */
   ready(): Promise<void>
   /** Prometheus text of this process. */
   metrics(): Promise<string>

@@ -4,6 +4,8 @@ import type { Picker } from '../balance/picker.ts'
 import type { Cluster as ClusterResource } from '../resources/cluster.ts'
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts'
 import type { OutlierDetector } from '../resilience/outlier-detection.ts'
+import type { Subscription } from '../runtime/closeable.ts'
+import type { Endpoint } from './endpoint.ts'
 
 /** The destination service as metrics name it, from `filter_metadata.istio.services`. */
 export interface DestinationService {
@@ -22,6 +24,12 @@ export interface Cluster {
   readonly service: DestinationService | null
   /** True when calls leave the mesh: peer metadata is not sent there. */
   readonly external: boolean
+  /** Only where the cluster's endpoints are not known yet (DNS under way): settles when they are. Null: they are known. */
+  whenWarm?(): Promise<void> | null
+  /** Calls `listener` for each endpoint that leaves: what an adapter keeps for it is to be let go. */
+  onEndpointRemoved?(listener: (endpoint: Endpoint) => void): Subscription
+  /** Only of original_dst clusters: the endpoint that the caller asked for. */
+  pickOriginal?(host: string, port: number): Endpoint
 }
 
 /** Finds clusters by name; null when the control plane has none of that name (NC). */

@@ -44,7 +44,8 @@ export class Exchange {
   upstreamFailure: string | null = null
   /** Set by a filter that changed what routing reads: the route is chosen again before the next filter. */
   routeCleared = false
-  readonly slots: unknown[] = []
+  /** Where Slots keep what they are given; null until the first. */
+  slots: unknown[] | null = null
 
   constructor(side: Side, request: RequestHead, connection: Connection | null, startedAt: number, random: number) {
     this.side = side

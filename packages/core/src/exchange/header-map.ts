@@ -5,6 +5,11 @@
 export class HeaderMap {
   /** name, value, name, value, ... Adapters hand this array on; only this class changes it. */
   readonly flat: string[]
+  /**
+   * How many leading entries of `flat` nobody has touched. While it is not below the length that an adapter gave, fields
+   * have been appended at most, and the adapter can hand the original form on.
+   */
+  untouched: number = ALL
 
   constructor(flat: string[] = []) {
     this.flat = flat
@@ -12,12 +17,17 @@ export class HeaderMap {
 
   /** Takes over a flat list as node:http's `rawHeaders`; copies it and lower-cases the names. */
   static fromRaw(raw: readonly string[]): HeaderMap {
-    const flat = new Array<string>(raw.length)
+    const flat = raw.slice()
     for (let i = 0; i < raw.length; i += 2) {
       flat[i] = (raw[i] as string).toLowerCase()
       flat[i + 1] = raw[i + 1] as string
     }
     return new HeaderMap(flat)
+  }
+
+  /** True once a field was set, appended or removed. */
+  get changed(): boolean {
+    return this.untouched !== ALL
   }
 
   /** Number of fields, repeated names counted each time. */
@@ -51,14 +61,16 @@ export class HeaderMap {
   set(name: string, value: string): void {
     const at = this.#indexOf(name, 0)
     if (at < 0) {
-      this.flat.push(name, value)
+      this.append(name, value)
       return
     }
+    if (at < this.untouched) this.untouched = at
     this.flat[at + 1] = value
     if (this.#indexOf(name, at + 2) >= 0) this.#removeFrom(name, at + 2)
   }
 
   append(name: string, value: string): void {
+    if (this.flat.length < this.untouched) this.untouched = this.flat.length
     this.flat.push(name, value)
   }
 
@@ -66,6 +78,7 @@ export class HeaderMap {
   remove(name: string): boolean {
     const at = this.#indexOf(name, 0)
     if (at < 0) return false
+    if (at < this.untouched) this.untouched = at
     this.#removeFrom(name, at)
     return true
   }
@@ -78,9 +91,14 @@ export class HeaderMap {
     for (let i = 0; i < this.flat.length; i += 2) yield [this.flat[i] as string, this.flat[i + 1] as string]
   }
 
+  // Most names differ in length already, which costs less to see than to compare texts.
   #indexOf(name: string, from: number): number {
     const flat = this.flat
-    for (let i = from; i < flat.length; i += 2) if (flat[i] === name) return i
+    const length = name.length
+    for (let i = from; i < flat.length; i += 2) {
+      const other = flat[i] as string
+      if (other.length === length && other === name) return i
+    }
     return -1
   }
 
@@ -96,3 +114,6 @@ export class HeaderMap {
     flat.length = to
   }
 }
+
+// More entries than any message has.
+const ALL = 0x3fff_ffff

@@ -11,6 +11,8 @@ import type { Reply } from './reply.ts'
 /** A filter of one HTTP connection manager. It is made once per manager; what belongs to one request lives in a Slot. */
 export interface HttpFilter {
   readonly name: string
+  /** A fault in onRequest answers 500 instead of letting the request pass: for filters that guard. Default false. */
+  readonly failClosed?: boolean
   /** May wait, change the request's head, or answer by a Reply, which then passes through the whole response phase. */
   onRequest?(x: Exchange): Reply | undefined | Promise<Reply | undefined>
   /** Synchronous, in reverse order. Sees `x.response` and may change it. */

@@ -10,10 +10,12 @@ export class Slot<T> {
   }
 
   get(x: Exchange): T | undefined {
-    return x.slots[this.index] as T | undefined
+    return x.slots === null ? undefined : (x.slots[this.index] as T | undefined)
   }
 
   set(x: Exchange, value: T): void {
+    // Room for the first ones at once: an array that grows takes three times as much.
+    x.slots ??= [undefined, undefined, undefined, undefined, undefined, undefined]
     x.slots[this.index] = value
   }
 }

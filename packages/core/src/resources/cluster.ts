@@ -23,7 +23,8 @@ export interface Cluster {
   readonly transportSocketMatches: readonly {
     readonly name: string
     readonly match: Readonly<Record<string, unknown>>
-    readonly socket: TransportSocket
+    /** Null is plaintext (raw_buffer). */
+    readonly socket: TransportSocket | null
   }[]
   /** `filter_metadata.istio.services[0]` and the rest, as sent. */
   readonly metadata: Metadata

@@ -38,6 +38,7 @@ export interface FilterChainMatch {
 /** `config.core.v3.TransportSocket`, kept as bytes until the security part decodes it. */
 export interface TransportSocket {
   readonly name: string
+  /** Without `type.googleapis.com/`. */
   readonly typeUrl: string
   readonly value: Uint8Array
 }
@@ -62,6 +63,7 @@ export interface HttpConnectionManager {
 /** One entry of http_filters: a name and the configuration's type and bytes; the filter registry decodes it. */
 export interface HttpFilterConfig {
   readonly name: string
+  /** Without `type.googleapis.com/`; '' in an override that only disables. */
   readonly typeUrl: string
   readonly value: Uint8Array
   readonly isOptional: boolean

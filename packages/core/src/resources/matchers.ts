@@ -22,7 +22,9 @@ export interface HeaderMatch {
 /** `config.route.v3.QueryParameterMatcher`. */
 export interface QueryParameterMatch {
   readonly name: string
-  readonly match: { readonly kind: 'string'; readonly string: StringMatch } | { readonly kind: 'present' }
+  readonly match:
+    | { readonly kind: 'string'; readonly string: StringMatch }
+    | { readonly kind: 'present'; readonly present: boolean }
 }
 
 /** `config.core.v3.RuntimeFractionalPercent` without its runtime key: matches `numerator` of `denominator` requests. */
@@ -30,3 +32,6 @@ export interface Fraction {
   readonly numerator: number
   readonly denominator: number
 }
+
+/** Denominators by their number in `type.v3.FractionalPercent.DenominatorType`. */
+export const DENOMINATORS: readonly number[] = [100, 10_000, 1_000_000]

@@ -12,6 +12,7 @@ export interface RouteConfiguration {
   readonly headers: HeaderMutations
   /** Decoded most specific last: Envoy applies route, virtual host, then route configuration; true turns that round. */
   readonly mostSpecificHeaderMutationsWins: boolean
+  readonly filterOverrides: FilterOverrides
 }
 
 export interface VirtualHost {
@@ -64,8 +65,17 @@ export interface RouteAction {
   readonly maxStreamDurationMs: number | null
   readonly retryPolicy: RetryPolicy | null
   readonly prefixRewrite: string | null
+  /** Rewrites the whole path without its query; groups are `\\1` as in RE2. */
+  readonly regexRewrite: RegexRewrite | null
   readonly hostRewriteLiteral: string | null
+  readonly appendXForwardedHost: boolean
   readonly autoHostRewrite: boolean
+}
+
+/** `type.matcher.v3.RegexMatchAndSubstitute`. */
+export interface RegexRewrite {
+  readonly pattern: string
+  readonly substitution: string
 }
 
 export interface WeightedCluster {
@@ -91,6 +101,7 @@ export interface RedirectAction {
   readonly port: number | null
   readonly path: string | null
   readonly prefixRewrite: string | null
+  readonly regexRewrite: RegexRewrite | null
   readonly stripQuery: boolean
 }
 

@@ -35,7 +35,7 @@ export interface ForwardAction {
   readonly responseMutation: HeaderMutation | null
 }
 
-/** One entry of a weighted split, or the only cluster. */
+/** One entry of a weighted split, or the only cluster. Its mutations go before the route's, as in Envoy. */
 export interface ClusterChoice {
   readonly cluster: string
   readonly requestMutation: ((head: RequestHead, x: Exchange) => void) | null

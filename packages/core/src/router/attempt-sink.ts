@@ -13,7 +13,11 @@ export interface AttemptSink {
   start(attempt: Attempt): void
   /** Send a copy whose answer nobody reads. */
   startShadow(attempt: Attempt): void
-  /** Stop the attempt; its further events are not wanted. */
+  /**
+   * Stop the attempt; its further events are not wanted. While `attempt.state` is 'responded' its response was being
+   * passed on: the route's timeout ended it, so fail it downstream with MESH_UPSTREAM_TIMEOUT (after an `abort()` of the
+   * caller's own there is nobody to tell).
+   */
   cancel(attempt: Attempt): void
   /** Give this answer downstream. The response phase has run; `head` is what to send. */
   reply(reply: Reply, head: ResponseHead): void

@@ -5,7 +5,7 @@ import { randomFillSync } from 'node:crypto'
 export interface Random {
   /** A number in [0, 1). */
   next(): number
-  /** `bytes` random bytes as lower-case hexadecimal; `bytes` is 1 to 64. */
+  /** `bytes` random bytes as lower-case hexadecimal; `bytes` is 1 to 256. */
   hex(bytes: number): string
 }
 

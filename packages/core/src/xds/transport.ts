@@ -14,6 +14,11 @@ export interface XdsTransport {
 export interface XdsStream {
   /** Sends an encoded DiscoveryRequest or DeltaDiscoveryRequest. */
   send(message: Uint8Array): void
+  /**
+   * Whether this stream keeps the process alive: yes while somebody waits for a resource. An open stream alone must not,
+   * or a program that has done its work would never end. Default: yes.
+   */
+  hold(held: boolean): void
   /** Ends the stream; no event comes afterwards. */
   end(): void
 }

@@ -9,7 +9,10 @@ export interface ResourceWatcher<T> {
   onChanged(resource: T): void
   /** There is no usable resource: it does not exist, or it never came, or the only version was rejected. An old value is void. */
   onError(error: MeshError): void
-  /** Something went wrong (a rejected update, a lost stream) and the value delivered before stays good. */
+  /**
+   * Something went wrong (a rejected update, a lost stream). The value delivered before stays good; if there was none, it is
+   * still awaited.
+   */
   onAmbientError(error: MeshError): void
 }
 
