@@ -17,7 +17,10 @@ export interface ConfigObject<Spec = unknown> {
 /** Where an object stands. */
 export interface Source {
   readonly file: string
-  /** Line of a field of the object (path inside the whole object, such as ['spec', 'http', 0]), from 1; the object's first line when the field is not there. */
+  /**
+   * Line of a field of the object (path inside the whole object, such as ['spec', 'http', 0]), from 1. When the field is
+   * not there, the line of the innermost object around it that is.
+   */
   line(path: readonly (string | number)[]): number
 }
 
