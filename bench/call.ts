@@ -2,7 +2,7 @@
 // socket and no parser in it, so that its numbers hold on a busy machine; the baseline is the same caller without a mesh.
 import { startBenchMesh, upstreamYaml } from './bench-mesh.ts'
 import { type Report, row } from './report.ts'
-import { BenchWorker, STEADY_GC } from './worker.ts'
+import { BenchWorker } from './worker.ts'
 
 const REQUESTS = 25_600
 
@@ -15,8 +15,8 @@ interface Measured {
 export async function run(rounds: number | null): Promise<Report> {
   const times = rounds ?? 25
   const mesh = await startBenchMesh(upstreamYaml(9))
-  const bare = new BenchWorker('call.ts', ['bare'], {}, STEADY_GC)
-  const meshed = new BenchWorker('call.ts', ['mesh'], { INMESH_XDS: mesh.xds }, STEADY_GC)
+  const bare = new BenchWorker('call.ts', ['bare'])
+  const meshed = new BenchWorker('call.ts', ['mesh'], { INMESH_XDS: mesh.xds })
   const us: { baseline: number; value: number }[] = []
   const bytes: { baseline: number; value: number }[] = []
   try {

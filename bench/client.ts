@@ -3,7 +3,7 @@
 // on. Many short rounds that take turns: on a shared machine the quiet ones tell.
 import { startBenchMesh, upstreamYaml } from './bench-mesh.ts'
 import { type Report, type Row, row } from './report.ts'
-import { BenchWorker, STEADY_GC } from './worker.ts'
+import { BenchWorker } from './worker.ts'
 
 const CASES = [
   { call: 'dispatch', rate: 0, requests: 12_000 },
@@ -29,8 +29,8 @@ export async function run(rounds: number | null): Promise<Report> {
   const rows: Row[] = []
   try {
     for (const { call, rate, requests } of CASES) {
-      const bare = new BenchWorker('client.ts', [call, 'bare', String(port)], {}, STEADY_GC)
-      const meshed = new BenchWorker('client.ts', [call, 'mesh', String(port)], { INMESH_XDS: mesh.xds }, STEADY_GC)
+      const bare = new BenchWorker('client.ts', [call, 'bare', String(port)])
+      const meshed = new BenchWorker('client.ts', [call, 'mesh', String(port)], { INMESH_XDS: mesh.xds })
       const warmUp = { requests: call === 'fetch' ? WARM_UP / 3 : WARM_UP, rate: 0 }
       await bare.ask(warmUp)
       await meshed.ask(warmUp)

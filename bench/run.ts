@@ -1,4 +1,4 @@
-// `npm run bench [-- NAME...] [-- --json]`: runs benchmarks, prints a table or one JSON object each, and compares ratios
+// `npm run bench [-- NAME...] [-- --json] [-- --steady]`: runs benchmarks, prints a table or one JSON object each, and compares ratios
 // with budgets.json. Exit 1 when a budget is broken.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,8 +25,14 @@ type Budgets = Record<
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    steady: { type: 'boolean', default: false },
+  },
 })
+// Read by worker.ts when a process is started.
+if (values.steady) process.env['INMESH_BENCH_STEADY'] = '1'
 const unknown = positionals.filter((name) => !(name in BENCHMARKS))
 if (unknown.length > 0) {
   process.stderr.write(

@@ -29,8 +29,8 @@ export async function run(rounds: number | null): Promise<Report> {
         ISTIO_META_AUTO_REGISTER_GROUP: 'served',
         REQUEST: `GET /reviews/1 HTTP/1.1\r\nhost: served:9080\r\n${fields.join('')}\r\n`,
       }
-      const bare = new BenchWorker('serve.ts', [], env, FLAGS)
-      const meshed = new BenchWorker('serve.ts', [], env, [...FLAGS, '--import', '@inmesh/http/register'])
+      const bare = new BenchWorker('serve.ts', [], env)
+      const meshed = new BenchWorker('serve.ts', [], env, ['--import', '@inmesh/http/register'])
       const us: { baseline: number; value: number }[] = []
       const bytes: { baseline: number; value: number }[] = []
       for (let round = -WARM_UP; round < times; round++) {
@@ -50,6 +50,3 @@ export async function run(rounds: number | null): Promise<Report> {
   }
   return { name: 'serve', node: process.versions.node, rounds: times, rows }
 }
-
-// As in call.ts: where V8 pretenures is chance.
-const FLAGS = ['--no-allocation-site-pretenuring']

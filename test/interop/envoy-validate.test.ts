@@ -54,6 +54,8 @@ const CASES = [
     namespace: 'shop',
     names: ['frontend:8000', 'reviews:9080', 'payments-api:8080', 'backend:80', 'unknown.example.com:80'],
   },
+  { path: 'packages/agent/src/model/testdata/canary.yaml', namespace: null, names: null },
+  { path: 'packages/agent/src/model/testdata/resilience.yaml', namespace: null, names: null },
   ...globSync('packages/agent/src/translate/testdata/*.yaml', { cwd: root }).map((path) => ({
     path,
     namespace: null,
